@@ -155,6 +155,12 @@ io::awaitable<void> old_server(sim::runtime on, io::task_group& group) {
   }
 }
 
+/// Starts an old server, or proxy, before the server of `tunnel`, and lets the client connect to it.
+void connect_to_old_server(multiplexed_tunnel& tunnel) {
+  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
+  tunnel.client_settings.remote_addr = {"server", 2334};
+}
+
 }  // namespace
 
 TEST_CASE("multiplexed: a visitor gets an answer, and all channels are one connection") {
@@ -410,8 +416,7 @@ TEST_CASE("multiplexed: a further connection that fails does not end multiplexin
   is_silent = false;
   SUBCASE("because the server ends it") {}
   SUBCASE("because the server does not answer") { is_silent = true; }
-  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
-  tunnel.client_settings.remote_addr = {"server", 2334};
+  connect_to_old_server(tunnel);
   tunnel.client_settings.transport.connections = 2;
   tunnel.start_services();
   for (int i = 0; i < 60; ++i) {
@@ -444,8 +449,7 @@ TEST_CASE(
   refused_hellos = plain_connections = 0;
   hellos_to_pass = 1;
   is_silent = false;
-  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
-  tunnel.client_settings.remote_addr = {"server", 2334};
+  connect_to_old_server(tunnel);
   tunnel.start_service("client", test::echo);
   tunnel.start_server();
   tunnel.start_client();
@@ -476,8 +480,7 @@ TEST_CASE("multiplexed: a proxy whose server restarts does not end multiplexing"
   refused_hellos = plain_connections = 0;
   hellos_to_pass = 1;
   is_silent = false;
-  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
-  tunnel.client_settings.remote_addr = {"server", 2334};
+  connect_to_old_server(tunnel);
   tunnel.start_services();
   CHECK(tunnel.connections() == 1);
   const auto refusals = [&] {
@@ -555,8 +558,7 @@ TEST_CASE("multiplexed: a server without multiplexing is used without") {
   multiplexed_tunnel tunnel(seed, 3);
   refused_hellos = hellos_to_pass = 0;
   is_silent = false;
-  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
-  tunnel.client_settings.remote_addr = {"server", 2334};
+  connect_to_old_server(tunnel);
   tunnel.start_services();
   CHECK(tunnel.serves_again(soon));
   // Each service asks until the server has authenticated one of them.
@@ -603,8 +605,7 @@ TEST_CASE("multiplexed: a server that ignores the Hello is used without") {
   SUBCASE("with long pauses between the attempts") {
     for (auto& each : tunnel.client_settings.services) each.retry_interval = 5min;
   }
-  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
-  tunnel.client_settings.remote_addr = {"server", 2334};
+  connect_to_old_server(tunnel);
   tunnel.start_services();
   CHECK(tunnel.serves_again(soon));
   CHECK(refused_hellos == 1);
