@@ -164,7 +164,8 @@ struct client {
   /// The most active connections of all services, which the server requests; at least 1. Not in
   /// upstream.
   std::size_t max_forwards = defaults::max_forwards;
-  /// The threads for traffic and handshakes; 0 means one for each processor. Not in upstream.
+  /// The threads for traffic and handshakes; 0 means one for each processor, as far as there are
+  /// descriptors. Not in upstream.
   std::size_t workers = 0;
   /// How long the program waits for its control channels before it reports to a service manager
   /// that it is ready. Not in upstream.
@@ -274,7 +275,8 @@ struct server {
   /// The most unauthenticated connections of one IPv4 address or IPv6 /64, at least 1. It does not
   /// apply to an address that holds a control channel. Not in upstream.
   std::size_t max_handshakes_per_address = defaults::max_handshakes_per_address;
-  /// The threads for traffic and handshakes; 0 means one for each processor. Not in upstream.
+  /// The threads for traffic and handshakes; 0 means one for each processor, as far as there are
+  /// descriptors. Not in upstream.
   std::size_t workers = 0;
   /// How long active connections may continue once the server was asked to stop. Not in upstream.
   milliseconds shutdown_grace = defaults::shutdown_grace;
