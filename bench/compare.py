@@ -75,12 +75,21 @@ def build(name, folder):
     return path
 
 
+def also(options):
+    """(name, path) of each --also."""
+    for one in options.also:
+        name, _, path = one.partition("=")
+        yield name, os.path.abspath(path)
+
+
 def over_transports(options, folder):
     transports.make_identity(folder)
     out = []
     for kind in chosen(options.transports, {name: name for name in transports.KINDS}, "transport"):
         tables = transports.tables(kind, folder)
         out.append(contenders.Rathole(f"ours/{kind}", os.path.abspath(options.ours), tables))
+        for name, path in also(options):
+            out.append(contenders.Rathole(f"{name}/{kind}", path, tables))
         if options.upstream and transports.rival_of(kind) == kind:
             out.append(contenders.Rathole(f"upstream/{kind}", os.path.abspath(options.upstream),
                                           tables, udp.UPSTREAM))
@@ -108,9 +117,7 @@ def line_up(options, folder):
         out.append(contenders.Rathole("ours", os.path.abspath(options.ours)))
     if options.admin:
         out.append(with_admin(options))
-    for one in options.also:
-        name, _, path = one.partition("=")
-        out.append(contenders.Rathole(name, os.path.abspath(path)))
+    out += [contenders.Rathole(name, path) for name, path in also(options)]
     if options.upstream:
         out.append(contenders.Rathole("upstream", os.path.abspath(options.upstream),
                                       datagram=udp.UPSTREAM))

@@ -4,6 +4,7 @@
 #include <rathole/noise/suites.hpp>
 
 #include <cstdint>
+#include <memory>
 
 /// The two ends of Noise's default pattern, deterministic.
 namespace rathole::fuzz {
@@ -17,10 +18,11 @@ inline crypto::dh_key equal_bytes(std::uint8_t byte) {
 inline noise::layer noise_layer(noise::role who) {
   static const auto name = *noise::parse_protocol_name("Noise_NK_25519_ChaChaPoly_BLAKE2s");
   const bool first = who == noise::role::initiator;
-  noise::handshake_keys keys;
+  using key_pair = crypto::botan::x25519_key_pair;
+  noise::handshake_keys<key_pair> keys;
   keys.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);
-  if (first) keys.remote_static = crypto::botan::x25519::public_key(equal_bytes(0x33));
-  if (!first) keys.local_static = equal_bytes(0x33);
+  if (first) keys.remote_static = key_pair(equal_bytes(0x33)).public_key();
+  if (!first) keys.local_static = std::make_shared<const key_pair>(equal_bytes(0x33));
   static const noise::session_maker make_session = *noise::find_session_maker(name);
   return noise::layer(make_session(name, who, std::move(keys)));
 }

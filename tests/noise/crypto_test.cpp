@@ -18,7 +18,7 @@
 namespace rathole {
 namespace {
 
-using crypto::botan::x25519;
+using crypto::botan::x25519_key_pair;
 
 std::vector<std::uint8_t> counting(std::size_t size) {
   std::vector<std::uint8_t> out(size);
@@ -99,9 +99,9 @@ TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
   };
   const auto alice = key("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
   const auto bob = key("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
-  CHECK(to_hex(x25519::public_key(bob)) ==
+  CHECK(to_hex(x25519_key_pair(bob).public_key()) ==
         "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
-  CHECK(to_hex(x25519::public_key(alice)) ==
+  CHECK(to_hex(x25519_key_pair(alice).public_key()) ==
         "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
   struct example {
     crypto::dh_key secret;
@@ -109,9 +109,9 @@ TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
     const char* shared;
   };
   const example examples[] = {
-      {alice, x25519::public_key(bob),
+      {alice, x25519_key_pair(bob).public_key(),
        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
-      {bob, x25519::public_key(alice),
+      {bob, x25519_key_pair(alice).public_key(),
        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
       {key("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"),
        key("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"),
@@ -122,7 +122,7 @@ TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
        "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
   };
   for (const example& each : examples) {
-    const auto shared = x25519::agree(each.secret, each.other);
+    const auto shared = x25519_key_pair(each.secret).agree(each.other);
     REQUIRE(shared);
     CHECK(to_hex(*shared) == each.shared);
   }
@@ -135,7 +135,7 @@ TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
                            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
                            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"}) {
     CAPTURE(weak);
-    CHECK(x25519::agree(alice, key(weak)) == failure(errc::weak_public_key));
+    CHECK(x25519_key_pair(alice).agree(key(weak)) == failure(errc::weak_public_key));
   }
 }
 

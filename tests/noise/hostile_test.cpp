@@ -126,8 +126,8 @@ TEST_CASE("noise layer: frames that are repeated, left out or reflected are dete
 
 TEST_CASE("noise layer: payloads of handshake messages are ignored") {
   const auto name = *parse_protocol_name(test::default_noise);
-  handshake_state<crypto::botan::x25519, crypto::botan::chacha20_poly1305, crypto::blake2s> peer(
-      name, role::initiator, test::example_keys(name.pattern, role::initiator));
+  handshake_state<crypto::botan::x25519_key_pair, crypto::botan::chacha20_poly1305, crypto::blake2s>
+      peer(name, role::initiator, test::example_keys(name.pattern, role::initiator));
   byte_buffer message;
   REQUIRE(peer.write_message(test::text("besides"), message));
   byte_buffer frame;

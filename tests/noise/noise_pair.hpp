@@ -6,6 +6,7 @@
 #include <rathole/noise/context.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,17 +23,19 @@ inline crypto::dh_key equal_bytes(std::uint8_t byte) {
   out.fill(byte);
   return out;
 }
+using noise_keys = noise::handshake_keys<crypto::botan::x25519_key_pair>;
+
 inline crypto::dh_key public_of(std::uint8_t byte) {
-  return crypto::botan::x25519::public_key(equal_bytes(byte));
+  return crypto::botan::x25519_key_pair(equal_bytes(byte)).public_key();
 }
 
 /// Returns the keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. Each
 /// side knows exactly the keys of the other that the pattern requires.
-inline noise::handshake_keys example_keys(const noise::handshake_pattern& pattern,
-                                          noise::role who) {
+inline noise_keys example_keys(const noise::handshake_pattern& pattern, noise::role who) {
   const bool first = who == noise::role::initiator;
-  noise::handshake_keys out;
-  out.local_static = equal_bytes(first ? 0x11 : 0x33);
+  noise_keys out;
+  out.local_static =
+      std::make_shared<const crypto::botan::x25519_key_pair>(equal_bytes(first ? 0x11 : 0x33));
   out.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);
   if (first && pattern.responder_is_known) out.remote_static = public_of(0x33);
   if (!first && pattern.initiator_is_known) out.remote_static = public_of(0x11);

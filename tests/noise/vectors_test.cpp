@@ -29,7 +29,7 @@ struct vector {
 
 template <class H, class A>
 void compare(const protocol_name& name, const vector& expected) {
-  using state = handshake_state<crypto::botan::x25519, A, H>;
+  using state = handshake_state<crypto::botan::x25519_key_pair, A, H>;
   state first(name, role::initiator, test::example_keys(name.pattern, role::initiator));
   state second(name, role::responder, test::example_keys(name.pattern, role::responder));
   crypto::sha256 messages;

@@ -17,7 +17,7 @@ inline int generate_key(std::ostream& out) {
   crypto::system_rng().fill(key);
   out << "Private Key:\n"
       << to_base64(key) << "\n\nPublic Key:\n"
-      << to_base64(crypto::botan::x25519::public_key(key)) << '\n';
+      << to_base64(crypto::botan::x25519_key_pair(key).public_key()) << '\n';
   wipe(key);
   return EXIT_SUCCESS;
 }

@@ -64,16 +64,19 @@ inline constexpr std::size_t dh_key_size = 32;
 /// A public or private key, or a shared secret.
 using dh_key = std::array<std::uint8_t, dh_key_size>;
 
-/// A Diffie-Hellman function.
+/// A key pair of a Diffie-Hellman function (Noise section 4.1). Several threads may use one object
+/// at once, and its destructor wipes the private key.
 ///
-/// * `public_key(secret)` returns the public key for a private key.
-/// * `agree(secret, other)` returns the shared secret. It fails with `errc::weak_public_key` if
-///   the other key is of low order, because an attacker could then know the result (RFC 7748 section
-///   6.1).
-template <class D>
-concept Dh = requires(const dh_key& key) {
-  { D::public_key(key) } -> std::same_as<dh_key>;
-  { D::agree(key, key) } -> std::same_as<result<dh_key>>;
-};
+/// * `K(secret)` makes the key pair of a private key. This may take as long as `agree`.
+/// * `pair.public_key()` returns the public key, without computing it again.
+/// * `pair.agree(other)` returns the shared secret with the owner of the public key `other`. It
+///   fails with `errc::weak_public_key` if that key is of low order, because an attacker could then
+///   know the result (RFC 7748 section 6.1).
+template <class K>
+concept DhKeyPair =
+    std::constructible_from<K, const dh_key&> && requires(const K& pair, const dh_key& other) {
+      { pair.public_key() } -> std::convertible_to<dh_key>;
+      { pair.agree(other) } -> std::same_as<result<dh_key>>;
+    };
 
 }  // namespace rathole::crypto

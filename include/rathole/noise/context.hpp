@@ -51,35 +51,49 @@ class context {
       return std::unexpected(problem);
     }
     if (const auto problem = weak_key(from); !problem.empty()) return std::unexpected(problem);
-    handshake_keys keys;
-    keys.remote_static = from.remote_public_key;
-    if (from.local_private_key) {
-      std::ranges::copy(from.local_private_key->bytes(), keys.local_static.emplace().begin());
-    } else if (name->pattern.uses_static(who)) {
-      crypto::system_rng().fill(keys.local_static.emplace());
+    keys all;
+    all.remote_static = from.remote_public_key;
+    if (from.local_private_key || name->pattern.uses_static(who)) {
+      all.local_static = static_key_pair(from.local_private_key);
     }
     return context(
-        std::make_shared<const shared_state>(std::move(*name), *maker, who, std::move(keys)));
+        std::make_shared<const shared_state>(std::move(*name), *maker, who, std::move(all)));
   }
 
   /// Returns the layer of a new connection, with a fresh ephemeral key.
   [[nodiscard]] layer make_layer() const {
-    handshake_keys keys = state_->keys;
-    crypto::system_rng().fill(keys.local_ephemeral);
-    return layer(state_->make_session(state_->name, state_->who, std::move(keys)));
+    keys all = state_->all_keys;
+    crypto::system_rng().fill(all.local_ephemeral);
+    return layer(state_->make_session(state_->name, state_->who, std::move(all)));
   }
 
  private:
+  using key_pair = crypto::botan::x25519_key_pair;
+  using keys = handshake_keys<key_pair>;
+
   struct shared_state {
-    shared_state(protocol_name said, session_maker maker, role as, handshake_keys with)
-        : name(std::move(said)), make_session(maker), who(as), keys(std::move(with)) {}
+    shared_state(protocol_name said, session_maker maker, role as, keys with)
+        : name(std::move(said)), make_session(maker), who(as), all_keys(std::move(with)) {}
     protocol_name name;
     session_maker make_session;
     role who;
-    handshake_keys keys;
+    keys all_keys;
   };
 
   explicit context(std::shared_ptr<const shared_state> state) : state_(std::move(state)) {}
+
+  /// Returns the pair of `given`, or a fresh one.
+  static std::shared_ptr<const key_pair> static_key_pair(const std::optional<secret>& given) {
+    crypto::dh_key bytes;
+    if (given) {
+      std::ranges::copy(given->bytes(), bytes.begin());
+    } else {
+      crypto::system_rng().fill(bytes);
+    }
+    auto out = std::make_shared<const key_pair>(bytes);
+    wipe(bytes);
+    return out;
+  }
 
   static std::string missing_key(const settings& from, const handshake_pattern& pattern, role who) {
     if (pattern.has_psk) return "a pattern with psk cannot be used: no psk can be configured";
@@ -110,7 +124,7 @@ class context {
     // With a key of low order every private key agrees on zero (RFC 7748 section 6.1).
     crypto::dh_key any{};
     any.fill(1);
-    if (from.remote_public_key && !crypto::botan::x25519::agree(any, *from.remote_public_key)) {
+    if (from.remote_public_key && !key_pair(any).agree(*from.remote_public_key)) {
       return "`remote_public_key` is of low order, so the key protects nothing" + remedy;
     }
     return {};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -14,11 +15,12 @@
 
 namespace rathole::noise {
 
-/// The keys that a party brings to a handshake. The destructor wipes them; a moved-from object
-/// keeps its copy until then.
+/// The keys that a party brings to a handshake. The destructor wipes those that the object holds
+/// itself; a moved-from object keeps its copy until then.
+template <crypto::DhKeyPair K>
 struct handshake_keys {
-  /// The private static key, if the pattern uses one.
-  std::optional<crypto::dh_key> local_static = {};
+  /// The static key pair, if the pattern uses one, which all handshakes of the party share.
+  std::shared_ptr<const K> local_static = {};
   /// The private ephemeral key, which must be fresh and random in each handshake.
   crypto::dh_key local_ephemeral = {};
   /// The peer's public static key, if it is known or expected.
@@ -39,18 +41,17 @@ struct handshake_keys {
   /// Wipes the keys.
   ~handshake_keys() {
     wipe(local_ephemeral);
-    if (local_static) wipe(*local_static);
     for (symmetric_key& each : psks) wipe(each);
   }
 };
 
 /// Performs a handshake with an empty prologue (HandshakeState, Noise section 5.3).
-template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
+template <crypto::DhKeyPair K, crypto::Aead A, crypto::BlockHash H>
 class handshake_state {
  public:
   /// Begins the handshake of the protocol `name` in the role `who`. `keys` must hold every key that
   /// the pattern requires.
-  handshake_state(const protocol_name& name, role who, handshake_keys keys)
+  handshake_state(const protocol_name& name, role who, handshake_keys<K> keys)
       : symmetric_(name.text), pattern_(name.pattern), role_(who), keys_(std::move(keys)) {
     symmetric_.mix_hash({});
     if (pattern_.initiator_is_known) mix_pre_message(role::initiator);
@@ -74,7 +75,7 @@ class handshake_state {
       switch (each) {
         case token::e: write_ephemeral(out); break;
         case token::s:
-          done = symmetric_.encrypt_and_hash(D::public_key(*keys_.local_static), out);
+          done = symmetric_.encrypt_and_hash(keys_.local_static->public_key(), out);
           break;
         default: done = mix(each); break;
       }
@@ -118,7 +119,7 @@ class handshake_state {
   }
 
   void mix_pre_message(role whose) {
-    symmetric_.mix_hash(whose == role_ ? D::public_key(*keys_.local_static) : *keys_.remote_static);
+    symmetric_.mix_hash(whose == role_ ? keys_.local_static->public_key() : *keys_.remote_static);
   }
 
   void mix_public(const crypto::dh_key& key) {
@@ -128,9 +129,10 @@ class handshake_state {
   }
 
   void write_ephemeral(byte_buffer& out) {
-    const crypto::dh_key key = D::public_key(keys_.local_ephemeral);
-    out.append(key);
-    mix_public(key);
+    // Made only now: a peer that sends no valid message must not cost the computation.
+    local_ephemeral_.emplace(keys_.local_ephemeral);
+    out.append(local_ephemeral_->public_key());
+    mix_public(local_ephemeral_->public_key());
   }
 
   result<void> read_ephemeral(byte_span& message) {
@@ -159,22 +161,22 @@ class handshake_state {
     const bool first = role_ == role::initiator;
     switch (what) {
       case token::psk: symmetric_.mix_key_and_hash(keys_.psks[next_psk_++]); return {};
-      case token::ee: return mix_shared(keys_.local_ephemeral, remote_ephemeral_);
+      case token::ee: return mix_shared(*local_ephemeral_, remote_ephemeral_);
       case token::ss: return mix_shared(*keys_.local_static, *remote_static_);
       case token::es:
-        return first ? mix_shared(keys_.local_ephemeral, *remote_static_)
+        return first ? mix_shared(*local_ephemeral_, *remote_static_)
                      : mix_shared(*keys_.local_static, remote_ephemeral_);
       case token::se:
         return first ? mix_shared(*keys_.local_static, remote_ephemeral_)
-                     : mix_shared(keys_.local_ephemeral, *remote_static_);
+                     : mix_shared(*local_ephemeral_, *remote_static_);
       case token::e:
       case token::s: break;
     }
     return {};
   }
 
-  result<void> mix_shared(const crypto::dh_key& secret, const crypto::dh_key& other) {
-    auto shared = D::agree(secret, other);
+  result<void> mix_shared(const K& own, const crypto::dh_key& other) {
+    auto shared = own.agree(other);
     if (!shared) return failure(shared.error());
     symmetric_.mix_key(*shared);
     wipe(*shared);
@@ -184,7 +186,8 @@ class handshake_state {
   symmetric_state<A, H> symmetric_;
   handshake_pattern pattern_;
   role role_;
-  handshake_keys keys_;
+  handshake_keys<K> keys_;
+  std::optional<K> local_ephemeral_;
   std::optional<crypto::dh_key> remote_static_;
   crypto::dh_key remote_ephemeral_{};
   std::size_t next_ = 0;

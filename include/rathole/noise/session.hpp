@@ -33,11 +33,11 @@ class session {
 };
 
 /// Implements `session` for one cipher suite.
-template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
+template <crypto::DhKeyPair K, crypto::Aead A, crypto::BlockHash H>
 class session_of final : public session {
  public:
   /// Begins the handshake of the protocol `name` in the role `who`.
-  session_of(const protocol_name& name, role who, handshake_keys keys)
+  session_of(const protocol_name& name, role who, handshake_keys<K> keys)
       : handshake_(std::in_place, name, who, std::move(keys)), role_(who) {}
 
   [[nodiscard]] bool is_my_turn() const override { return handshake_ && handshake_->is_my_turn(); }
@@ -73,7 +73,7 @@ class session_of final : public session {
     handshake_.reset();
   }
 
-  std::optional<handshake_state<D, A, H>> handshake_;
+  std::optional<handshake_state<K, A, H>> handshake_;
   role role_;
   cipher_state<A> sending_;
   cipher_state<A> receiving_;

@@ -18,22 +18,24 @@
 
 namespace rathole::crypto::botan {
 
-/// Implements X25519 (RFC 7748) with Botan; models `Dh`.
-class x25519 {
+/// A key pair of X25519 (RFC 7748), implemented with Botan; models `DhKeyPair`. The private key is
+/// wiped when the object is destroyed.
+class x25519_key_pair {
  public:
-  /// Returns the public key for the private key `secret`.
-  static dh_key public_key(const dh_key& secret) {
-    dh_key out;
-    std::ranges::copy(load(secret).public_value(), out.begin());
-    return out;
+  /// Makes the key pair of the private key `secret`. This takes as long as `agree`.
+  explicit x25519_key_pair(const dh_key& secret)
+      : private_key_(Botan::secure_vector<std::uint8_t>(secret.begin(), secret.end())) {
+    std::ranges::copy(private_key_.public_value(), public_key_.begin());
   }
 
+  /// Returns the public key.
+  [[nodiscard]] const dh_key& public_key() const { return public_key_; }
+
   /// Returns the shared secret. Fails with `errc::weak_public_key` if `other` is of low order.
-  static result<dh_key> agree(const dh_key& secret, const dh_key& other) {
+  [[nodiscard]] result<dh_key> agree(const dh_key& other) const {
     try {
-      const auto key = load(secret);
       Botan::Null_RNG unused;
-      const Botan::PK_Key_Agreement agreement(key, unused, "Raw");
+      const Botan::PK_Key_Agreement agreement(private_key_, unused, "Raw");
       const auto shared = agreement.derive_key(dh_key_size, other.data(), other.size());
       result<dh_key> out;
       std::ranges::copy(shared.bits_of(), out->begin());
@@ -46,10 +48,8 @@ class x25519 {
   }
 
  private:
-  static Botan::X25519_PrivateKey load(const dh_key& secret) {
-    return Botan::X25519_PrivateKey(
-        Botan::secure_vector<std::uint8_t>(secret.begin(), secret.end()));
-  }
+  Botan::X25519_PrivateKey private_key_;
+  dh_key public_key_;
 };
 
 }  // namespace rathole::crypto::botan
