@@ -3,7 +3,6 @@
 #include <rathole/noise/handshake_state.hpp>
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -38,7 +37,8 @@ class session_of final : public session {
  public:
   /// Begins the handshake of the protocol `name` in the role `who`.
   session_of(const protocol_name& name, role who, handshake_keys<K> keys)
-      : handshake_(std::in_place, name, who, std::move(keys)), role_(who) {}
+      : handshake_(std::make_unique<handshake_state<K, A, H>>(name, who, std::move(keys))),
+        role_(who) {}
 
   [[nodiscard]] bool is_my_turn() const override { return handshake_ && handshake_->is_my_turn(); }
   [[nodiscard]] bool is_finished() const override { return !handshake_; }
@@ -73,7 +73,8 @@ class session_of final : public session {
     handshake_.reset();
   }
 
-  std::optional<handshake_state<K, A, H>> handshake_;
+  /// Null once the handshake is finished: an open connection does not pay for its memory.
+  std::unique_ptr<handshake_state<K, A, H>> handshake_;
   role role_;
   cipher_state<A> sending_;
   cipher_state<A> receiving_;
