@@ -23,7 +23,7 @@ constexpr std::size_t message_size = 16 * 1024;
 
 noise::layer make(const char* name, noise::engine by, noise::role who) {
   const auto parsed = *noise::parse_protocol_name(name);
-  noise::handshake_keys<crypto::botan::x25519_key_pair> keys;
+  noise::x25519_keys keys;
   keys.local_ephemeral.fill(who == noise::role::initiator ? 1 : 2);
   const noise::session_maker make_session = *noise::find_session_maker(parsed, by);
   return noise::layer(make_session(parsed, who, std::move(keys)));

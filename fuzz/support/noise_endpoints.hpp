@@ -19,7 +19,7 @@ inline noise::layer noise_layer(noise::role who) {
   static const auto name = *noise::parse_protocol_name("Noise_NK_25519_ChaChaPoly_BLAKE2s");
   const bool first = who == noise::role::initiator;
   using key_pair = crypto::botan::x25519_key_pair;
-  noise::handshake_keys<key_pair> keys;
+  noise::x25519_keys keys;
   keys.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);
   if (first) keys.remote_static = key_pair(equal_bytes(0x33)).public_key();
   if (!first) keys.local_static = std::make_shared<const key_pair>(equal_bytes(0x33));

@@ -33,7 +33,7 @@ class counted_key_pair {
 using state = handshake_state<counted_key_pair, crypto::botan::chacha20_poly1305, crypto::blake2s>;
 
 handshake_keys<counted_key_pair> keys_of(const handshake_pattern& pattern, role who) {
-  const test::noise_keys from = test::example_keys(pattern, who);
+  const x25519_keys from = test::example_keys(pattern, who);
   handshake_keys<counted_key_pair> out;
   out.local_static = std::make_shared<const counted_key_pair>(
       test::equal_bytes(who == role::initiator ? 0x11 : 0x33));

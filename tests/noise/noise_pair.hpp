@@ -23,17 +23,15 @@ inline crypto::dh_key equal_bytes(std::uint8_t byte) {
   out.fill(byte);
   return out;
 }
-using noise_keys = noise::handshake_keys<crypto::botan::x25519_key_pair>;
-
 inline crypto::dh_key public_of(std::uint8_t byte) {
   return crypto::botan::x25519_key_pair(equal_bytes(byte)).public_key();
 }
 
 /// Returns the keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. Each
 /// side knows exactly the keys of the other that the pattern requires.
-inline noise_keys example_keys(const noise::handshake_pattern& pattern, noise::role who) {
+inline noise::x25519_keys example_keys(const noise::handshake_pattern& pattern, noise::role who) {
   const bool first = who == noise::role::initiator;
-  noise_keys out;
+  noise::x25519_keys out;
   out.local_static =
       std::make_shared<const crypto::botan::x25519_key_pair>(equal_bytes(first ? 0x11 : 0x33));
   out.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);

@@ -51,33 +51,32 @@ class context {
       return std::unexpected(problem);
     }
     if (const auto problem = weak_key(from); !problem.empty()) return std::unexpected(problem);
-    keys all;
-    all.remote_static = from.remote_public_key;
+    x25519_keys keys;
+    keys.remote_static = from.remote_public_key;
     if (from.local_private_key || name->pattern.uses_static(who)) {
-      all.local_static = static_key_pair(from.local_private_key);
+      keys.local_static = static_key_pair(from.local_private_key);
     }
     return context(
-        std::make_shared<const shared_state>(std::move(*name), *maker, who, std::move(all)));
+        std::make_shared<const shared_state>(std::move(*name), *maker, who, std::move(keys)));
   }
 
   /// Returns the layer of a new connection, with a fresh ephemeral key.
   [[nodiscard]] layer make_layer() const {
-    keys all = state_->all_keys;
-    crypto::system_rng().fill(all.local_ephemeral);
-    return layer(state_->make_session(state_->name, state_->who, std::move(all)));
+    x25519_keys keys = state_->keys;
+    crypto::system_rng().fill(keys.local_ephemeral);
+    return layer(state_->make_session(state_->name, state_->who, std::move(keys)));
   }
 
  private:
   using key_pair = crypto::botan::x25519_key_pair;
-  using keys = handshake_keys<key_pair>;
 
   struct shared_state {
-    shared_state(protocol_name said, session_maker maker, role as, keys with)
-        : name(std::move(said)), make_session(maker), who(as), all_keys(std::move(with)) {}
+    shared_state(protocol_name said, session_maker maker, role as, x25519_keys with)
+        : name(std::move(said)), make_session(maker), who(as), keys(std::move(with)) {}
     protocol_name name;
     session_maker make_session;
     role who;
-    keys all_keys;
+    x25519_keys keys;
   };
 
   explicit context(std::shared_ptr<const shared_state> state) : state_(std::move(state)) {}

@@ -28,17 +28,19 @@ enum class engine {
   openssl
 };
 
+/// The keys of a party in the protocols of `find_session_maker`.
+using x25519_keys = handshake_keys<crypto::botan::x25519_key_pair>;
+
 /// Returns the session of one connection in the protocol for which `find_session_maker` returned
 /// this function, in the role `who`. Throws `std::bad_alloc`.
-using session_maker = std::unique_ptr<session> (*)(
-    const protocol_name& name, role who, handshake_keys<crypto::botan::x25519_key_pair> keys);
+using session_maker = std::unique_ptr<session> (*)(const protocol_name& name, role who,
+                                                   x25519_keys keys);
 
 namespace detail {
 
 /// Returns a session with the cipher `A` and the hash function `H`.
 template <class A, class H>
-std::unique_ptr<session> make_session(const protocol_name& name, role who,
-                                      handshake_keys<crypto::botan::x25519_key_pair> keys) {
+std::unique_ptr<session> make_session(const protocol_name& name, role who, x25519_keys keys) {
   using pair = crypto::botan::x25519_key_pair;
   return std::make_unique<session_of<pair, A, H>>(name, who, std::move(keys));
 }
